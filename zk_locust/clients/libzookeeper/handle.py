@@ -110,11 +110,11 @@ class Handle(LoopDriver):
         if code != cdef.OK:
             self._forget(call)
             state = self._state(self.pointer)
-            if self._io is not None and state in self._library.closed_states:
+            if self._watches_closed(state):
                 self._drop_connection()
             raise self._library.error(code, state)
         if (state := self._state(self.pointer)) != self._library.connected_state:
-            if self.connected or (self._io is not None and state in self._library.closed_states):
+            if self.connected or self._watches_closed(state):
                 self._drop_connection()
         elif not self._settled or size_bytes > SURELY_SENT_BYTES or len(self.pending) > 1:
             self._update()

@@ -130,7 +130,7 @@ class LoopDriver:
         """Watch the descriptor and set the timer as the library asks."""
         library = self._library
         watched = self._descriptor[0]
-        if self._io is not None and self._state(self.pointer) in library.closed_states:
+        if self._watches_closed(self._state(self.pointer)):
             self._lose(cdef.CONNECTION_LOSS)
         code = self._lib.zookeeper_interest(self.pointer, self._descriptor, self._interest, self._time_left)
         state = self._state(self.pointer)
@@ -159,6 +159,10 @@ class LoopDriver:
         if connected and not self.connected:
             self.connected = True
             self._on_connected()
+
+    def _watches_closed(self, state: int) -> bool:
+        """Say whether the watcher's descriptor is closed, by the state that the library has just told."""
+        return self._io is not None and state in self._library.closed_states
 
     def _lose(self, code: int) -> None:
         """Let go of a connection that the library has closed."""
