@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from fleet.fault_hosts import read_told
 from zk_locust.contract.events import FAULT
-from zk_locust.contract.faults.actions import ACTIONS, DISPATCHER, ROLLING
-from zk_locust.contract.faults.planned import PlannedFault, asked_title
+from zk_locust.contract.faults.actions import ACTIONS, DISPATCHER
+from zk_locust.contract.faults.planned import PlannedFault, asked_title, left_out
 from zk_locust.contract.plain_text import plain_line
 
 _MOST: Final = 1000
@@ -89,7 +89,7 @@ def titles_of(
         met = {
             name for name, notes in faults.items() for note in notes if note["number"] == fault.number and note["began"]
         }
-        left = [name for name in names if name not in met] if fault.do in ROLLING else []
+        left = left_out(fault.do, met, names)
         titles[fault.number] = fault.title + (f", not done to {', '.join(left)}" if left else "")
     return titles
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from reporting.read.parsing import parse_time
 from reporting.read.problems import ProblemLog
-from zk_locust.contract.faults.actions import DISPATCHER, ROLLING
-from zk_locust.contract.faults.planned import PlannedFault, asked_title
+from zk_locust.contract.faults.actions import DISPATCHER
+from zk_locust.contract.faults.planned import PlannedFault, asked_title, left_out
 
 _FILE: Final = "manifest.json"
 
@@ -50,7 +50,7 @@ class Faults:
         """Return those of all members that a fault which goes through all of them was not done to."""
         planned = self.planned.get(number)
         met = {fault.member for fault in self.done if fault.number == number}
-        return [name for name in members if name not in met] if planned is not None and planned.do in ROLLING else []
+        return left_out(planned.do, met, members) if planned is not None else []
 
 
 NONE: Final = Faults({})

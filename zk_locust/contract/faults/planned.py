@@ -1,6 +1,6 @@
 """One fault of the plan, which is made before the run: nothing in it depends on chance any more, but the roles."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,6 +127,11 @@ class PlannedFault:
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")
         return found
+
+
+def left_out(do: str, met: Collection[str], members: Iterable[str]) -> list[str]:
+    """Return those of all members that an action which goes through all of them was not done to; none of others."""
+    return [name for name in members if name not in met] if do in ROLLING else []
 
 
 def asked_title(do: str, members: Iterable[str]) -> str:
