@@ -144,6 +144,19 @@ def hole_in_committed_log(servers: ZooKeeperServers, load: Load) -> None:
     servers.start(stale)
 
 
+def removed_by_a_hole(servers: ZooKeeperServers, load: Load) -> None:
+    """ZOOKEEPER-4925 too: it has the leader before it remove what its own list of transactions lacks.
+
+    Nothing is done here but to kill one member after the other, and to start them again.
+    """
+    leader, new_leader = servers.leader(), servers.followers()[-1]
+    servers.kill(new_leader)
+    load.create(servers.members[leader], "written")
+    servers.start(new_leader)
+    servers.kill(leader)
+    servers.start(leader)
+
+
 BUGS: Final = (
     Bug("ZOOKEEPER-4643", "a follower has the new epoch, and not its transactions", epoch_before_log),
     Bug(
@@ -152,6 +165,7 @@ BUGS: Final = (
     ),
     Bug("ZOOKEEPER-4882", "a log with a hole after a full disk", log_behind_memory),
     Bug("ZOOKEEPER-4925", "a leader's list of transactions with a hole", hole_in_committed_log, 5),
+    Bug("ZOOKEEPER-4925", "the same: the leader before is to remove what it has", removed_by_a_hole),
 )  # fmt: skip
 
 
