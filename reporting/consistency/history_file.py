@@ -1,7 +1,6 @@
 """Reads a history file (`zk_locust.contract.history_format`), in chunks. The host that wrote it is not trusted."""
 
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 import pandas as pd
+from zlib_ng.zlib_ng import crc32
 
 from zk_locust.contract import history_format as history
 
@@ -171,7 +171,7 @@ class HistoryFile:
         content = file.read(size + records * RECORD.itemsize)
         if len(content) < size + records * RECORD.itemsize:
             return None
-        if zlib.crc32(content) != check:
+        if crc32(content) != check:
             raise HistoryError("the checksum of a block is wrong")
         # Counted before they are split: millions of empty paths would need much memory.
         if (there := content.count(history.PATH_END, 0, size)) != count:
@@ -206,7 +206,7 @@ class _Table:
             keys_of(names),
             keys_of([name.rpartition("/")[0] or "/" for name in names]),
             np.array([_number(name) for name in names], np.int64),
-            np.array([zlib.crc32(name.rpartition("/")[2].encode(errors="replace")) for name in names], np.uint32),
+            np.array([crc32(name.rpartition("/")[2].encode(errors="replace")) for name in names], np.uint32),
             np.array([self._is_below(name) for name in names], bool),
         )
         needed = self.size + len(names)

@@ -13,12 +13,12 @@ import json
 import logging
 import os
 import time
-import zlib
 from pathlib import Path
 from typing import IO, Any, Final
 
 import gevent
 import numpy as np
+from zlib_ng.zlib_ng import crc32
 
 from zk_locust.clients.history_rows import COLUMNS
 from zk_locust.contract import history_format as history
@@ -46,7 +46,6 @@ _KEPT: Final = _HEADER.itemsize
 _HEADER_BYTES: Final = np.dtype(f"V{_KEPT}")
 _STAT_START: Final = np.dtype(f"V{_STAT.itemsize}")
 _LONG: Final = 4096
-_digest: Final = zlib.crc32
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +194,7 @@ class Journal:
         for column, name in enumerate(("sent", "arrived", "session")):
             records[name] = rows[column::COLUMNS]
         records["path"] = paths.places(rows[4::COLUMNS])
-        records["digest"] = list(map(_digest, rows[5::COLUMNS]))
+        records["digest"] = list(map(crc32, rows[5::COLUMNS]))
         if any(kind & history.NAMES for kind in kinds):
             for row in np.flatnonzero(records["what"] & history.NAMES).tolist():
                 records["version"][row], records["digest"][row] = self._names.of(replies[row][_KEPT:])
@@ -209,7 +208,7 @@ class Journal:
 
     @staticmethod
     def _block(flags: int, table: bytes, paths: int, records: int, content: bytes | memoryview) -> bytes:
-        check = zlib.crc32(content, zlib.crc32(table))
+        check = crc32(content, crc32(table))
         clocks = time.time_ns(), time.perf_counter_ns()
         head = history.BLOCK.pack(history.BLOCK_MARK, flags, paths, len(table), records, *clocks, check)
         return b"".join((head, table, content))

@@ -3,10 +3,10 @@
 Most loads list the same names again and again: then nothing is counted anew.
 """
 
-import zlib
 from typing import Final
 
 import numpy as np
+from zlib_ng.zlib_ng import crc32
 
 from zk_locust.clients.native import jute
 
@@ -31,7 +31,7 @@ class NameSums:
         found = self._known.get(record)
         if found is None:
             names = _names(record)
-            found = len(names), sum(map(zlib.crc32, names)) & 0xFFFFFFFF
+            found = len(names), sum(map(crc32, names)) & 0xFFFFFFFF
             self._bytes += len(record)
             if self._bytes > _MOST_BYTES:
                 self._known.clear()
