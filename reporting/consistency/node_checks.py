@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from reporting.consistency.found import EPHEMERALS, MULTI, ORDER, SEQUENCES, SESSIONS, WRITES, Findings
+from reporting.consistency.final_checks import add_stale, check_final
+from reporting.consistency.found import EPHEMERALS, ORDER, SEQUENCES, SESSIONS, Findings
 from reporting.consistency.nodes import ALIVE, GONE, Changes, Nodes
 from reporting.consistency.sessions import NEVER
 from zk_locust.contract import history_format as history
@@ -44,7 +45,7 @@ def check_versions(nodes: Nodes, found: Findings) -> None:
     ):
         shown = at[bad_here & sure]
         found.add(ORDER, text, place[shown - 1], place[shown])
-        _leave_out(nodes, found, ORDER, bad_here & ~sure)
+        nodes.leave_out(found, ORDER, bad_here & ~sure)
     # Both are of one life of the node, whatever became of it before and after.
     counted = is_set & nodes.context.complete
     gaps = np.bincount(of[counted], np.maximum(version[at] - base - 1, 0)[counted], nodes.count)
@@ -71,14 +72,16 @@ def check_reads(nodes: Nodes, found: Findings) -> None:
     there, last = there[last >= 0], last[last >= 0]
     newest, kind = changes.rows[last], changes.kind[last]
     old = np.isin(kind, ALIVE) & (rows["mzxid"][there] < newest["zxid"])
-    _add_stale(found, nodes, there[old], newest[old], "a read does not show a write that its session had seen")
+    text = "a read does not show a write that its session had seen", "a node does not have its last write"
+    add_stale(found, nodes, there[old], newest[old], text)
     kept = (kind == history.CLOSED) & (rows["czxid"][there] == newest["czxid"])
     found.add(
         EPHEMERALS, "an ephemeral node is there although its session has ended", newest["place"][kept],
         rows["place"][there[kept]], seen=rows["seen"][there[kept]],
     )  # fmt: skip
     undone = (kind == history.DELETE) & (rows["czxid"][there] < newest["zxid"])
-    _add_stale(found, nodes, there[undone], newest[undone], "a read shows a node whose removal its session had seen")
+    text = "a read shows a node whose removal its session had seen", "a node that was removed is there"
+    add_stale(found, nodes, there[undone], newest[undone], text)
 
 
 def check_expired(nodes: Nodes, found: Findings) -> None:
@@ -114,7 +117,7 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
     bad = (last >= 0) & (state <= nodes.lives_until[of])
     absent, last, until, sure = absent[bad], last[bad], until[bad], sure[bad]
     bad = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (removals[until] == removals[last])
-    _leave_out(nodes, found, SESSIONS, bad & ~sure)
+    nodes.leave_out(found, SESSIONS, bad & ~sure)
     bad &= sure
     absent, newest = absent[bad], changes.rows[last[bad]]
     made = (newest["what"] & history.EPHEMERAL) > 0
@@ -122,22 +125,7 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
         EPHEMERALS, "an ephemeral node is gone although its session lives", newest["place"][made],
         rows["place"][absent[made]], seen=rows["seen"][absent[made]],
     )  # fmt: skip
-    _add_stale(found, nodes, absent[~made], newest[~made], "a node that was created is not there")
-
-
-def _leave_out(nodes: Nodes, found: Findings, check: str, which: Array) -> None:
-    """Count what an operation without a reply may explain. Where operations are missing, that is said of all."""
-    if nodes.context.complete:
-        found.leave_out(check, int(which.sum()))
-
-
-def _add_stale(found: Findings, nodes: Nodes, reads: Array, newest: Array, text: str) -> None:
-    """Sort what was not seen by what it says: a halved transaction, a lost write, or a session that goes back."""
-    in_multi = (newest["what"] & history.IN_MULTI) > 0
-    final = nodes.rows["final"][reads]
-    for check, chosen in ((MULTI, in_multi), (WRITES, ~in_multi & final), (SESSIONS, ~in_multi & ~final)):
-        rows = nodes.rows[reads[chosen]]
-        found.add(check, text, newest["place"][chosen], rows["place"], seen=rows["seen"])
+    add_stale(found, nodes, absent[~made], newest[~made], ("a node that was created is not there",) * 2)
 
 
 def check_values(nodes: Nodes, found: Findings) -> None:
@@ -234,36 +222,6 @@ def check_observations(nodes: Nodes, found: Findings) -> None:
     found.add(ORDER, "two sessions see different orders of a node's versions", place[bad], place[bad + 1])
 
 
-def check_final(nodes: Nodes, found: Findings) -> None:
-    """A node that was not removed is there at the end, at each member."""
-    changes, readers = nodes.changes, nodes.context.readers
-    if not readers or not len(changes.rows):
-        return
-    last = np.flatnonzero(np.append(changes.of[1:] != changes.of[:-1], True))
-    of = changes.of[last]
-    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (nodes.lives_until[of] == NEVER)
-    last, of = (each[alive & changes.rows["below"][last]] for each in (last, of))
-    sure = ~nodes.may_be_removed_after(last)
-    rows = changes.rows[last]
-    lacks = np.zeros((len(readers), len(last)), bool)
-    for own, reader in zip(lacks, readers, strict=True):
-        was_read = np.zeros(nodes.count, bool)
-        was_read[nodes.of[nodes.rows["final"] & (nodes.rows["session"] == reader.session)]] = True
-        # What is later was written while the nodes were read, as by a worker that had been away.
-        own[:] = (rows["zxid"] <= reader.zxid) & ~was_read[of]
-    _leave_out(nodes, found, WRITES, lacks.any(axis=0) & ~sure)
-    lacks &= sure
-    by_all = lacks.all(axis=0)
-    text = "a node that was written last is not there at the end"
-    in_multi = (rows["what"] & history.IN_MULTI) > 0
-    for lost, where in (
-        (by_all, ""),
-        *((own & ~by_all, f" at {reader.member}") for own, reader in zip(lacks, readers, strict=True)),
-    ):
-        for check, chosen in ((MULTI, in_multi), (WRITES, ~in_multi)):
-            found.add(check, text + where, rows["place"][lost & chosen])
-
-
 def check_sequences(nodes: Nodes, found: Findings) -> None:
     """The sequence numbers below a node grow."""
     children, changes = nodes.children, nodes.changes
@@ -281,7 +239,7 @@ def check_sequences(nodes: Nodes, found: Findings) -> None:
     removals = np.append(0, np.cumsum(changes.kind == history.DELETE))
     kept = removals[changes.place_after(of, last)] == removals[changes.place_after(of, first - 1)]
     sure = ~nodes.may_be_removed_between(of, first, last)
-    _leave_out(nodes, found, SEQUENCES, kept & ~sure)
+    nodes.leave_out(found, SEQUENCES, kept & ~sure)
     bad = bad[kept & sure]
     found.add(SEQUENCES, "a later node has no greater sequence number", rows["place"][bad - 1], rows["place"][bad])
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from reporting.consistency.final_reads import Reader
+from reporting.consistency.found import Findings
 from reporting.consistency.sessions import NEVER, SessionColumns
 from reporting.consistency.settled import Settled
 from zk_locust.contract import history_format as history
@@ -142,6 +143,11 @@ class Nodes:
     def forget_children(self) -> None:
         """Give back the memory of the children's changes."""
         self.children = Changes(self.children.rows[:0].copy(), self.children.of[:0].copy())
+
+    def leave_out(self, found: Findings, check: str, which: Array) -> None:
+        """Count what an operation without a reply may explain. Where operations are missing, that is said of all."""
+        if self.context.complete:
+            found.leave_out(check, int(which.sum()))
 
     def may_be_removed_after(self, last: Array) -> Array:
         """Return whether an operation without a reply may have removed the nodes after these changes of them."""
