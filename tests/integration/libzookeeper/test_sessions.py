@@ -81,6 +81,18 @@ def test_no_watcher_outlives_a_descriptor_that_was_closed_within_another_call(
     assert client.session_id == session_id
 
 
+def test_a_session_that_ends_within_a_send_leaves_no_timer(standalone: ZooKeeperServers, start: Start) -> None:
+    client = start(standalone.hosts, session_s=20.0, operation_s=0.3)
+    handle = client._handle
+    assert handle is not None
+    call = handle.begin()
+    handle._on_ended(cdef.SESSION_EXPIRED)
+    with pytest.raises(SessionExpiredError):
+        handle.finish(call, cdef.OK, 1)
+    assert handle._timer is None
+    until(lambda: client.connected)
+
+
 def test_time_is_over_and_the_late_reply_concerns_nobody(standalone: ZooKeeperServers, start: Start) -> None:
     client = start(standalone.hosts, session_s=20.0, operation_s=0.3)
     client.create("/late", b"right")

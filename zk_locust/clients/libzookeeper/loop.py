@@ -206,7 +206,9 @@ class LoopDriver:
             io.close()
 
     def _wake_at(self, due: float) -> None:
-        """Have `_on_time` called at `due`, or at the next deadline if that is earlier."""
+        """Have `_on_time` called at `due`, or at the next deadline if that is earlier; never once it is closed."""
+        if not self.pointer:
+            return
         self._due = due = min(due, self._next_deadline())
         if self._timer is not None:
             self._timer.stop()
