@@ -11,6 +11,8 @@ from zk_locust.contract.durable_files import overwrite, padded
 
 _LEADER: Final = "leader"
 _NAMED: Final = 3
+_NOT_SERVING: Final = "not currently serving"
+"""Part of what a member says that runs and has no leader to follow."""
 
 
 @dataclass(slots=True)
@@ -64,21 +66,26 @@ class Absent:
     """Absent workers and members, as the leading process knows them."""
 
     def __init__(self) -> None:
-        self._members: dict[str, str | None] = {}
+        self._members: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
         self._had_leader = False
 
     def see_member(self, member: str, state: str, problem: str) -> None:
-        """Note one poll of a member: its state, or why it does not answer."""
-        self._members[member] = None if problem else state
+        """Note one poll of a member: its state, or why it tells none."""
+        self._members[member] = "" if problem else state
+        self._problems[member] = problem
         self._had_leader = self._had_leader or self._members[member] == _LEADER
 
     def lines(self, workers: int, lost: int) -> list[str]:
         """Return what is absent now, in a few words each."""
         said = [f"{lost} of {workers} workers lost"] if lost else []
-        silent = sorted(member for member, state in self._members.items() if state is None)
-        if silent:
-            more = f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else ""
-            said.append(f"{', '.join(silent[:_NAMED])}{more} {'does' if len(silent) == 1 else 'do'} not answer")
+        absent = {member: problem for member, problem in sorted(self._problems.items()) if problem}
+        idle = [member for member, problem in absent.items() if _NOT_SERVING in problem]
+        silent = [member for member in absent if member not in idle]
+        for members, what in ((silent, "answer"), (idle, "serve")):
+            if members:
+                more = f" and {len(members) - _NAMED} more" if len(members) > _NAMED else ""
+                said.append(f"{', '.join(members[:_NAMED])}{more} {'does' if len(members) == 1 else 'do'} not {what}")
         if self._had_leader and _LEADER not in self._members.values():
             said.append("no leader")
         return said

@@ -341,6 +341,11 @@ def test_who_is_absent_is_said_until_he_is_back() -> None:
     assert absent.lines(workers=4, lost=0) == ["zk2 does not answer", "no leader"]
     absent.see_member("zk3", "leader", "")
     assert absent.lines(workers=4, lost=2) == ["2 of 4 workers lost", "zk2 does not answer"]
+    absent.see_member(
+        "zk1", "", "the answer has no metrics [This ZooKeeper instance is not currently serving requests]"
+    )
+    assert absent.lines(workers=4, lost=0) == ["zk2 does not answer", "zk1 does not serve"]
+    absent.see_member("zk1", "follower", "")
     absent.see_member("zk2", "follower", "")
     assert absent.lines(workers=4, lost=0) == []
     for number in range(1, 6):
