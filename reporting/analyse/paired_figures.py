@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reporting.analyse.comparison import Answer, Comparison, compare_pairs, judge
+from reporting.analyse.comparison import UNDECIDED, Answer, Comparison, compare_pairs, judge
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.read.parsing import number
 from zk_locust.contract.experiment import ALL, FIGURES
@@ -66,6 +66,11 @@ class FigureAnswer(PairedFigure):
 
     comparison: Comparison
     decision: Answer
+
+    @property
+    def corrected(self) -> bool:
+        """Whether only the correction for the number of figures leaves it undecided."""
+        return self.decision.word == UNDECIDED and not self.comparison.low <= 1 <= self.comparison.high
 
 
 @dataclass(frozen=True, slots=True)

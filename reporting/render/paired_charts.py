@@ -8,7 +8,6 @@ import pandas as pd
 
 from reporting import text
 from reporting.analyse import overlaid_distributions
-from reporting.analyse.comparison import UNDECIDED
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.overlaid_distributions import Overlay
 from reporting.analyse.paired_figures import FigureAnswer, PairedFigures
@@ -67,9 +66,7 @@ def forest(
         for each in found[:12]
     )
     share = text.percent(equivalence)
-    corrected = any(
-        each.decision.word == UNDECIDED and not each.comparison.low <= 1 <= each.comparison.high for each in found
-    )
+    corrected = any(each.corrected for each in found)
     why = " An interval without 0 % may be undecided, because of the correction for the number of figures."
     return Figure(
         f"ratios-{number}",

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from reporting import text
@@ -250,3 +250,17 @@ def as_json(each: FigureAnswer) -> dict[str, object]:
         "resolution": resolution(each.values),
         "values": [list(pair) for pair in each.values],
     }
+
+
+def of_changes(found: PairedFigures) -> Iterator[str]:
+    """Say what changes are where medians stand beside them, and why an interval without 0 % may be undecided."""
+    if found.answers:
+        yield (
+            "Times are medians of the repeats, with the shortest and the longest. A change by pairs compares the runs"
+            " of each repeat, with a 95 % interval; it is not the ratio of the medians."
+        )
+    if any(each.corrected for each in found.answers):
+        yield (
+            f"An interval without 0 % may be undecided: {len(found.answers)} figures are compared, and the more there"
+            " are, the clearer each has to be (Holm's correction)."
+        )

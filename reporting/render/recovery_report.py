@@ -11,7 +11,7 @@ from reporting.analyse.paired_figures import FigureAnswer
 from reporting.analyse.recovery_answers import COSTS, Cost, RecoveryAnswers, Sample
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render.found import FAILED, PASSED, Check, Found, Tile
-from reporting.render.paired_report import added, decision, judged, not_checked
+from reporting.render.paired_report import added, decision, judged, not_checked, of_changes
 from reporting.render.report_tables import Table
 from zk_locust.contract.faults.actions import ROLLING
 from zk_locust.contract.verdicts import VALID
@@ -49,7 +49,7 @@ def build(experiment: ExperimentFolder, found: RecoveryAnswers) -> Found:
         of_tiles=f"{' or '.join(mains).capitalize()} after each fault: the median of the repeats, and their range."
         if mains
         else "",
-        notes=(*_never(found), *_not_compared(found), *added(experiment, "repeats")),
+        notes=(*of_changes(found.pairs), *_never(found), *_not_compared(found), *added(experiment, "repeats")),
         tables=tuple(table for table in (_times(experiment, found), _costs(experiment, found)) if table is not None),
         checks=(*_recovered(experiment, found), *map(_check, found.pairs.answers), *not_checked(found.pairs)),
         data={
@@ -117,10 +117,10 @@ def _sentence(experiment: ExperimentFolder, found: RecoveryAnswers) -> str:
                 continue
             name = "" if len(experiment.arms) == 1 else f" with {arm}"
             answer = found.answer(arm, fault, main)
-            beside = f", {change(answer)}, {answer.decision.word}" if answer is not None else ""
+            beside = f", {change(answer)} by pairs, {answer.decision.word}" if answer is not None else ""
             said.append(f"{seconds(sample.median_s)}{name} ({spread(sample)}){beside}")
         if said:
-            parts.append(f"{WORDS[main].capitalize()} after {fault}: {'; '.join(said)}")
+            parts.append(f"{fault[0].upper()}{fault[1:]}, {WORDS[main]}: {'; '.join(said)}")
     return ". ".join(parts) + "." if parts else "There are too few runs for an answer."
 
 

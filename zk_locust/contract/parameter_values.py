@@ -188,7 +188,7 @@ def flag(text: str) -> bool:
     try:
         return bool(text) and is_true(text)
     except ValueError:
-        raise ValueError(f"[{text}] is neither true nor false") from None
+        raise ValueError(f"[{text}] is neither true nor false; write true or false") from None
 
 
 def node_path(text: str) -> str:

@@ -105,17 +105,17 @@ def test_a_planted_difference_is_found(slower: Path) -> None:
     assert killed["low"] < 2 < killed["high"]
     assert paused["answer"] == "equivalent"
     assert of(found, KILL, "read")["answer"] == "equivalent"  # at once in both
-    assert found["answer"].startswith("First write after kill leader: ")
+    assert found["answer"].startswith("Kill leader, first write: ")
     assert "with new (" in found["answer"]
-    assert ", changed. First write after pause leader for 3 s: " in found["answer"]
+    assert "by pairs, changed. Pause leader for 3 s, first write: " in found["answer"]
 
 
 def test_a_rolling_operation_is_told_by_the_longest_silence(tmp_path: Path) -> None:
     titles = ("rolling-upgrade to 3.9.3", KILL)
     folder = recovered(tmp_path, steadily({"old": 0.6, "new": 1.2}), titles=titles)
     found = written(folder)
-    assert found["answer"].startswith("Longest silence after rolling-upgrade to 3.9.3: ")
-    assert ". First write after kill leader: " in found["answer"]
+    assert found["answer"].startswith("Rolling-upgrade to 3.9.3, longest silence: ")
+    assert ". Kill leader, first write: " in found["answer"]
     page = (folder / "experiment.md").read_text()
     assert "they count from the first stop: the longest silence tells the waiting" in page
     assert "longest silence, rolling-upgrade to 3.9.3" in page
@@ -208,7 +208,7 @@ def test_one_arm_has_distributions_and_nothing_to_compare(tmp_path: Path) -> Non
     folder = recovered(tmp_path, steadily({"ensemble": 0.6}), {"kind": "recovery"})
     found = written(folder)
     assert found["figures"] == []
-    assert found["answer"].startswith("First write after kill leader: ")
+    assert found["answer"].startswith("Kill leader, first write: ")
     assert [arm["name"] for arm in found["arms"]] == ["ensemble"]
     assert len(found["runs"]) == 5
     with pytest.raises(InputError, match="has one arm"):

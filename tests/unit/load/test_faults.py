@@ -123,6 +123,20 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert refused({"at": 1}) == ["must be a list of faults, e.g. [{at: 30s, do: kill, target: leader}]"]
 
 
+def test_what_takes_the_majority_is_named_beside_mistakes_of_others() -> None:
+    majority = {"at": 1, "do": "pause", "target": "majority", "for": 3}
+    wrong, lost = refused([majority, {"at": "soon", "do": "kill", "target": "leader"}])
+    assert wrong.startswith("fault 2: at [soon] is not a duration")
+    assert lost.startswith("pause majority for 3 s at 1 s leaves 1 of 3 voters")
+    assert "allow_no_quorum" in lost
+
+
+def test_a_length_that_is_no_duration_is_not_too_short_too() -> None:
+    assert refused([{"at": 1, "do": "pause", "target": "leader", "for": "-3s"}]) == [
+        "fault 1: for [-3s] is not a duration; write e.g. 500ms, 30s, 5m or 1h30m"
+    ]
+
+
 @pytest.mark.parametrize(
     ("entries", "left"),
     [

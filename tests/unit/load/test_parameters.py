@@ -140,7 +140,7 @@ def test_values_are_converted() -> None:
             "99ms",
             "zk-metrics-collect [99ms]: is too short; use at least 100ms, or 0 to read none",
         ),
-        ("remove-nodes", "perhaps", "remove-nodes [perhaps]: is neither true nor false"),
+        ("remove-nodes", "perhaps", "remove-nodes [perhaps]: is neither true nor false; write true or false"),
         (
             "exception-behavior",
             "log-failures",

@@ -48,7 +48,8 @@ def read_fault_lists(
                 entry = EntryReader(number, name, source, each, fleet, run_time_s, problems).entry()
                 if entry is not None:
                     known.append(entry)
-    if sum(len(entry.at_s) for entry in known) > MOST:
+    too_many = sum(len(entry.at_s) for entry in known) > MOST
+    if too_many:
         together = " and ".join(source for source in lists if source)
         problems.append(
             f"{together and together + ': '}has more than {MOST} faults, with those that come again; write a longer"
@@ -62,10 +63,9 @@ def read_fault_lists(
             for name in entry.do
             if ACTIONS[name].of_network
         ]
-    if fleet is not None:
-        problems += place_problems(known, fleet)
-    if problems:
-        return (), problems
+    misplaced = list(place_problems(known, fleet)) if fleet is not None else []
+    if misplaced or too_many or not known:
+        return (), [*problems, *misplaced]
     plan = planned(known)
     problems += overlap_problems(plan, fleet)
     problems += plan_problems(plan)

@@ -199,7 +199,7 @@ class EntryReader:
         lasting = [name for name in do if ACTIONS[name].lasts]
         if do and all(ACTIONS[name].lasts is False for name in do):
             self._say(f"for: {do[0]} takes as long as it takes; leave it out")
-        found = self._seconds("for", 0.0)
+        found = self._seconds("for", _LEAST_FOR_S)
         if found < _LEAST_FOR_S and (lasting or found):
             self._say(f"for [{self._given['for']}] is too short; use at least 100ms")
         return found
