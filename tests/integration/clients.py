@@ -30,7 +30,8 @@ def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
 
 
 def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Wait for servers while the client's greenlets run."""
+    """Wait for servers while the client's greenlets run. `begin` and `restart` start them: see there."""
+    assert call.__name__ not in ("start", "restart", "start_all"), "a pool's thread ends, and its servers with it"
     return gevent.get_hub().threadpool.apply(call, arguments)
 
 

@@ -11,7 +11,7 @@ from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.protocol.states import WatchedEvent
 
 from lab.zookeeper_server import ZooKeeperServers
-from tests.integration.clients import User, in_thread, starter, until
+from tests.integration.clients import User, begin, in_thread, restart, starter, until
 from tests.needs import require_zookeeper
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import Check, Create, Delete, NativeClient, SetData
@@ -135,7 +135,7 @@ def test_credentials_open_what_is_theirs_and_stay_with_the_session(
     assert owner.get("/private")[0] == b"1"
     stranger.add_auth("digest", b"user:secret")
     assert stranger.get("/private")[0] == b"1"
-    in_thread(standalone.restart, 0)
+    restart(standalone, 0)
     until(lambda: stranger.connected and owner.connected)
     assert stranger.get("/private")[0] == owner.get("/private")[0] == b"1"
 
@@ -202,7 +202,7 @@ def test_a_killed_member_costs_a_moment(ensemble: ZooKeeperServers, start: Start
     assert client.session_id == session_id
     assert 1 <= len(user.failed) <= 3
     assert {type(error) for error in user.failed} <= {ConnectionLossError}
-    in_thread(ensemble.start, index)
+    begin(ensemble, index)
     client.create("/appears")
     until(lambda: len(events) == 2)
     assert {event.path for event in events} == {"/killed", "/appears"}
@@ -246,7 +246,7 @@ def test_every_member_restarted_in_turn(ensemble: ZooKeeperServers, start: Start
     sessions = [client.session_id for client in clients]
     users = [User(client, f"/restarted-{number}") for number, client in enumerate(clients)]
     for index in range(3):
-        in_thread(ensemble.restart, index)
+        restart(ensemble, index)
         for user in users:
             user.goes_on()
     for user in users:
