@@ -48,6 +48,33 @@ def test_a_value_that_one_member_lacks_is_a_lost_write(tmp_path: Path) -> None:
     assert story.check(tmp_path, final).found.counts == {found.WRITES: 1}
 
 
+@pytest.mark.parametrize(
+    ("lacking", "counts"),
+    [((X, Y), {found.WRITES: 2}), ((Y,), {found.MULTI: 1})],
+    ids=["all of it", "one step"],
+)
+def test_a_transaction_that_a_member_lacks_is_halved_only_where_a_step_is_there(
+    lacking: tuple[str, ...], counts: dict[str, int], tmp_path: Path
+) -> None:
+    story = begun()
+    before = {path: story._stat(story.nodes[path]) for path in lacking}
+    for path in (X, Y):
+        story.set(A, path, "both")
+        story.records[-1]["what"] |= history.IN_MULTI
+        story.zxid -= path == X  # of one transaction
+    final = story.read_all()
+    final.members.append(OTHER)
+    final.sync(0xF0)
+    for path in final.nodes:
+        final.get(0xF0, path, **before.get(path, {}))
+    final.note(0xF0, history.ALL_READ, OTHER)
+    told = answer(tmp_path, story, final)
+    assert dict(told.counts) == counts
+    assert [*told.violations.values()] == [
+        [f"a node does not have its last write at the end at {OTHER}"] * len(lacking)
+    ]
+
+
 def test_all_members_with_all_nodes_are_consistent(tmp_path: Path) -> None:
     story = begun()
     told = answer(tmp_path, story, story.read_all(OTHER))
