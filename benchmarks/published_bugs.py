@@ -81,7 +81,7 @@ def report(bug: Bug, attempts: int, library: Path, jars: str) -> None:
 
 def main() -> None:
     """Try and print."""
-    numbers = [bug.number.rpartition("-")[2] for bug in BUGS]
+    numbers = list(dict.fromkeys(bug.number.rpartition("-")[2] for bug in BUGS))
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--attempts", type=int, default=5)
     parser.add_argument("--bugs", default=",".join(numbers), help="numbers, separated by commas")

@@ -66,26 +66,27 @@ class Absent:
     """Absent workers and members, as the leading process knows them."""
 
     def __init__(self) -> None:
-        self._members: dict[str, str] = {}
-        self._problems: dict[str, str] = {}
+        self._members: dict[str, tuple[str, str]] = {}
         self._had_leader = False
 
     def see_member(self, member: str, state: str, problem: str) -> None:
         """Note one poll of a member: its state, or why it tells none."""
-        self._members[member] = "" if problem else state
-        self._problems[member] = problem
-        self._had_leader = self._had_leader or self._members[member] == _LEADER
+        self._members[member] = state, problem
+        self._had_leader = self._had_leader or self._has_leader()
 
     def lines(self, workers: int, lost: int) -> list[str]:
         """Return what is absent now, in a few words each."""
         said = [f"{lost} of {workers} workers lost"] if lost else []
-        absent = {member: problem for member, problem in sorted(self._problems.items()) if problem}
+        absent = {member: problem for member, (_, problem) in sorted(self._members.items()) if problem}
         idle = [member for member, problem in absent.items() if _NOT_SERVING in problem]
         silent = [member for member in absent if member not in idle]
         for members, what in ((silent, "answer"), (idle, "serve")):
             if members:
                 more = f" and {len(members) - _NAMED} more" if len(members) > _NAMED else ""
                 said.append(f"{', '.join(members[:_NAMED])}{more} {'does' if len(members) == 1 else 'do'} not {what}")
-        if self._had_leader and _LEADER not in self._members.values():
+        if self._had_leader and not self._has_leader():
             said.append("no leader")
         return said
+
+    def _has_leader(self) -> bool:
+        return (_LEADER, "") in self._members.values()
